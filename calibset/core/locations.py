@@ -12,10 +12,11 @@ from calibset.core.errors import RecipeError
 JOINT = " + "
 """What stands between locations that are read together, and between their commits."""
 
+REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+"""``OWNER/NAME`` as the hub itself accepts it, except for its rule against runs of dots and dashes."""
+
 _HUB = "hf://datasets/"
 _HTTPS = "https://"
-# What the hub itself accepts as a name, except for its rule against runs of dots and dashes.
-_REPO_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def parse_location(text: str) -> Location:
         parts = text[len(_HUB) :].split("/", 2)
         repo_id, pattern = "/".join(parts[:2]), "".join(parts[2:])
         is_path = not pattern or all(part not in ("", ".", "..") for part in pattern.rstrip("/").split("/"))
-        if not (_REPO_ID.fullmatch(repo_id) and is_path):
+        if not (REPO_ID.fullmatch(repo_id) and is_path):
             raise ValueError(f"must read hf://datasets/OWNER/NAME, got {text!r}")
         return HubDataset(repo_id, pattern)
     scheme = urlsplit(text).scheme if "://" in text else ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from calibset.core.control_tokens import ControlTokens
 from calibset.core.errors import SourceError, TokenizerError
+from calibset.core.locations import REPO_ID
 from calibset.storage.links import find_roots, leads_out
 from calibset.tokenizers.base import Encoded, Tokenizer
 from calibset.tokenizers.engine_faults import translate_faults
@@ -103,7 +103,7 @@ def find_tokenizer_file(name: str, relative_to: Path | None = None, *, offline: 
         ) from error
     except (OSError, ValueError):
         pass  # a name that is too long for a path, or holds a null, is the name of nothing
-    meant = f"; is hf://{name} meant?" if re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name, re.ASCII) else ""
+    meant = f"; is hf://{name} meant?" if REPO_ID.fullmatch(name) else ""
     raise TokenizerError(
         f"tokenizer {name!r}: neither a known name ({', '.join(EMBEDDED)}) nor the path of a "
         "tokenizer.json or tekken.json, or of a folder with one, nor hf://OWNER/NAME of a model that has one"

@@ -8,13 +8,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from calibset.core.errors import OfflineError, SourceError
+from calibset.core.locations import REPO_ID
 from calibset.storage.cache import Cache
 from calibset.storage.certificates import hub_certificates
 from calibset.storage.hub_errors import explain_read_error, is_silent, is_transient
 from calibset.storage.patience import Patience, read_patience, wait_for
 from calibset.storage.retry import retry
 
-_HUB_MODEL = re.compile(r"hf://(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>[\w.-]+))?", re.ASCII)
+_HUB_MODEL = re.compile(rf"hf://(?P<repo>{REPO_ID.pattern})(?:@(?P<revision>[\w.-]+))?", re.ASCII)
 
 
 def fetch_model_files(location: str, patterns: tuple[str, ...], cache: Cache) -> Path:
