@@ -29,7 +29,7 @@ def list_tasks(
     Files all of whose parts are scored are not opened.
     """
     fingerprints = Fingerprints(folder, remembers=remembers)
-    known = _count_parts(folder.list_names())
+    known = _count_parts(_parse_names(folder.list_names()))
     tasks: dict[str, list[PartTask]] = {}
     for name, file in files.items():
         digest = fingerprints.find(file.file, location)
@@ -48,10 +48,11 @@ def find_shards(
         SourceError: Some are not there, or are of other files or other rules.
     """
     there = folder.list_names()
-    scored = {(file, own) for file, _, _, own in filter(None, map(parse_name, there))}
+    shards = _parse_names(there)
+    scored = {(file, own) for file, _, _, own in shards}
     if not scored:
         raise SourceError(f"{folder.location} holds no scores; make them with `calibset score`")
-    complete = _count_parts(there)
+    complete = _count_parts(shards)
     fingerprints = Fingerprints(folder)
     tasks: dict[str, list[PartTask]] = {}
     for name, file in files.items():
@@ -77,17 +78,18 @@ def _make_tasks(file: str, digest: str, parts: int, rules: str) -> list[PartTask
     return [PartTask(file, ShardName(digest, part, parts, rules)) for part in range(parts)]
 
 
-def _count_parts(names: Iterable[str]) -> dict[tuple[str, str], int]:
+def _parse_names(names: Iterable[str]) -> list[tuple[str, int, int, str]]:
+    """Return what the names of shards say, without those of other files."""
+    return list(filter(None, map(parse_name, names)))
+
+
+def _count_parts(shards: Iterable[tuple[str, int, int, str]]) -> dict[tuple[str, str], int]:
     """Return how many parts each file has, by the beginnings of its hash and of the rules.
 
     Only files all of whose parts are there: what some names say of others may be wrong.
     """
-    shards = Counter(
-        (file, rules, parts)
-        for file, part, parts, rules in filter(None, map(parse_name, names))
-        if part < parts
-    )
-    return {(file, rules): parts for (file, rules, parts), count in sorted(shards.items()) if count == parts}
+    there = Counter((file, rules, parts) for file, part, parts, rules in shards if part < parts)
+    return {(file, rules): parts for (file, rules, parts), count in sorted(there.items()) if count == parts}
 
 
 def _explain_missing(
