@@ -100,6 +100,7 @@ def read_row_groups(
 
 
 def _make_schema(footer: Any, columns: Collection[str] | None) -> pyarrow.Schema:
+    """Return the types of a file's columns, or of some."""
     import pyarrow
 
     known = footer.schema.to_arrow_schema()

@@ -63,11 +63,12 @@ class PlainLiteral(rdflib.Literal):
 
 @lru_cache(maxsize=2**10)
 def _check_language(tag: str) -> str | None:
+    """Return a language tag as rdflib takes it, which looks at each."""
     return rdflib.Literal("", tag).language
 
 
 def make_iri(text: str) -> URIRef:
-    """Return an IRI as it stands: rdflib looks for characters that it warns of."""
+    """Return an IRI as it stands, without rdflib's search for characters that it would warn of."""
     return str.__new__(URIRef, text)
 
 
